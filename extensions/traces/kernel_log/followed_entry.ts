@@ -42,6 +42,7 @@ const OF_UNIT: ReadonlySet<MessageKind> = new Set([
   "recovery",
   "pcie_error",
   "vfio_error",
+  "xen_device_error",
 ]);
 /** Faults and errors of hardware, which name a function but not its driver's names for it. */
 const OF_HARDWARE: ReadonlySet<MessageKind> = new Set([

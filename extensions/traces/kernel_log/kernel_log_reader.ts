@@ -81,6 +81,8 @@ const FAULT_LINES = 16;
 const FAULTED = /\b(?:fault addr|iova|address)[ =:]{1,3}((?:0x)?[0-9a-f]{3,16})\b/i;
 /** Shorter addresses can be any number, unless they are written with all their digits. */
 const MIN_ADDRESS_DIGITS = 3;
+/** `38511@1618242847.843174:vfio_realize …`, an event as QEMU prints it. */
+const QEMU_TRACE = /^\d{1,9}@\d{9,11}\.\d{3,9}:[a-z]\w+ /;
 /** A quick test: a line without any of these words is no head of an oops, and no other crash. */
 const MAY_CRASH =
   /nable to handle (?:kernel|page)|BUG: |Internal error: |kernel BUG at |Oops|general protection fault|Kernel (?:panic|bug)|hard LOCKUP|INFO: task |SError Interrupt |Fatal trap /;
@@ -152,6 +154,8 @@ export class KernelLogReader {
   /** Lines about PCI or memory: they count only in a text without a line about DMA. */
   readonly #wide: { readonly message: LogMessage; readonly anatomy: LineAnatomy }[] = [];
   #hasStamps = false;
+  /** Whether a line is one of QEMU's trace. */
+  #hasQemuTrace = false;
   /** Whether a line was a message of the table: they are those of Linux. */
   #hasRow = false;
   /** Functions of DMA in frames of stacks, and the first line with one. */
@@ -181,6 +185,7 @@ export class KernelLogReader {
     const { place, text: shown } = message;
     this.sink.message?.(message);
     if (message.time !== null) this.#hasStamps = true;
+    if (!this.#hasQemuTrace && QEMU_TRACE.test(shown)) this.#hasQemuTrace = true;
     if (!this.#hasStamps) this.#likeness.push(shown, messageText(shown) !== shown);
     this.#context.push(shown);
     this.#groups.push(shown);
@@ -488,6 +493,11 @@ export class KernelLogReader {
   get system(): string | null {
     const { isLinux, system } = this.#context;
     return system ?? (isLinux || this.#hasRow ? null : UNKNOWN_SYSTEM);
+  }
+
+  /** Whether the text is a trace of QEMU alone, without a line of a kernel. */
+  get isOfQemu(): boolean {
+    return this.#hasQemuTrace && !this.#hasStamps;
   }
 
   /** Whether the text is no log but sentences, markup or a program. */

@@ -37,6 +37,11 @@ export class LateLogReader {
     return this.#reader?.system ?? null;
   }
 
+  /** Whether the text is a trace of QEMU alone, without a line of a kernel. */
+  get isOfQemu(): boolean {
+    return this.#reader?.isOfQemu ?? false;
+  }
+
   /** Whether the text is no log but sentences, markup or a program. */
   get isNoLog(): boolean {
     return this.#reader?.isNoLog ?? false;

@@ -9,11 +9,12 @@
  * | a carriage return in front, of a serial console | |
  * | list markers, code marks of a wiki | `- `, `* `, `bq. `, a backtick or `**` at both ends |
  * | the file and the number that `grep` and `cat -n` print | `kern.log:17:` |
+ * | the bracket of a time of which the begin is cut; the rest of a time alone | `0.974466] text` |
  */
 
 /** Whether a line has any character that this file may replace. */
 const MAY_BE_CHANGED =
-  /[&<`\u00a0\u00ad\u2007\u2009\u200b-\u200d\u2018-\u201f\u202f\u2060\ufeff]|^[\r\u240d\s]*(?:(?:[-*•+#]|bq\.) |\*\*)|^[\r\u240d]|^[^\s[<]*\d+[:-]|^[\w./~+-]+:[[<A-Z]|^\s+\d+\s/;
+  /[&<`\u00a0\u00ad\u2007\u2009\u200b-\u200d\u2018-\u201f\u202f\u2060\ufeff]|^[\r\u240d\s]*(?:(?:[-*•+#]|bq\.) |\*\*)|^[\r\u240d]|^[^\s[<]*\d+[:-]|^[\w./~+-]+:[[<A-Z]|^\s+\d+\s|^\s{0,8}[\d.]{3,13}\] /;
 
 const NAMED: Readonly<Record<string, string>> = {
   lt: "<",
@@ -48,6 +49,10 @@ const GREPPED = new RegExp(
   String.raw`^\s*(?:[\w./~+-]*[a-z~][\w./~+-]*[:-])?(?:\d+(?:[:-]|\s+))?${STAMP_AHEAD}`,
   "i",
 );
+/** A time without its opening bracket, in the first line of a paste; and what is left of one. */
+const CUT_TIME = /^\s{0,8}(?=\d{1,6}\.\d{6}\] +\S)/;
+/** Not in front of a second time in the line, where the line is split. */
+const CUT_FRACTION = /^\.?\d{3,6}\] +(?=[A-Za-z])(?!.*\[ *\d+\.\d)/;
 const CODE_END = /`+\s*$/;
 const BOLD_END = /\*\*+\s*$/;
 
@@ -62,6 +67,8 @@ export function plainLine(text: string): string {
   if (plain.includes("<")) plain = plain.replace(TAG, "");
   plain = plain.replace(NO_WIDTH, "").replace(SPACES, " ")
     .replace(SINGLE_QUOTES, "'").replace(DOUBLE_QUOTES, '"');
+  if (CUT_TIME.test(plain)) return plain.replace(CUT_TIME, "[");
+  plain = plain.replace(CUT_FRACTION, "");
   const before = LIST_SIGN.exec(plain)?.[0] ?? GREPPED.exec(plain)?.[0] ?? "";
   if (before.trim() === "") return plain;
   const rest = plain.slice(before.length);

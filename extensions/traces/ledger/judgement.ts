@@ -64,6 +64,20 @@ function nothingWrongInTrace(hasLog: boolean): string {
   }: ${COLLECTOR}`;
 }
 
+const OF_QEMU =
+  "if something misbehaves, give the whole output of QEMU and of the program at the other side, and the kernel's log of the same seconds (`journalctl -k`)";
+
+/** A panic within so many seconds of the boot comes before a script can run. */
+const EARLY_SECONDS = 30;
+const AT_BOOT =
+  "the kernel panics before a script can run: boot with `trace_event=dma:*,iommu:*` and `ftrace_dump_on_oops` on its command line, which print the events to the console at the panic, and give the console's text to `dmalab trace check`";
+
+/** Whether the kernel panicked at its start. */
+function isEarlyPanic({ crash, crashSeconds }: LogPass): boolean {
+  return crash?.text.includes("Kernel panic") === true && crashSeconds !== null &&
+    crashSeconds < EARLY_SECONDS;
+}
+
 const UNREADABLE =
   "give the lines of the fault as the kernel printed them, without line breaks of a mail or a terminal: `dmesg > FILE`, or `journalctl -k -b -o short-monotonic`";
 
@@ -218,9 +232,11 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
       step: (entry.row === null ? [] : notGiven(stepsOf(entry, entry.row), check.given, null))[0],
     })),
   ];
+  const record = isEarlyPanic(log) ? AT_BOOT : RECORD;
   const byStep = new Map<string, string>();
   for (const { place, step } of steps) {
-    if (step !== undefined && !byStep.has(step)) byStep.set(step, place);
+    const own = step === RECORD ? record : step;
+    if (own !== undefined && !byStep.has(own)) byStep.set(own, place);
   }
   const crash = crashIn(log, graded);
   const ofCrash = crash === null ? [] : [
@@ -239,12 +255,14 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
     ...isCrashAlone ? [] : ofCrash,
     ...check.bounces.steps(),
   ].slice(0, LISTED_STEPS);
-  const needsTrace = !hasTrace && !byStep.has(RECORD) &&
+  // The script records on Linux alone.
+  const isLinux = log.system === null || log.system === UNKNOWN_SYSTEM;
+  const needsTrace = !hasTrace && isLinux && !byStep.has(record) &&
     graded.some((each) =>
       !NOT_IN_A_TRACE.has(each.kind) && !OF_OTHER_TABLES.has(nextSteps([each])[0] ?? "")
     );
-  const last = needsTrace || check.apart.length > 0 && !byStep.has(RECORD)
-    ? [RECORD]
+  const last = needsTrace || check.apart.length > 0 && !byStep.has(record)
+    ? [record]
     : listed.length > 0
     ? []
     : [
@@ -252,6 +270,8 @@ function judgedSteps(check: TraceCheck, log: LogPass, { findings }: CheckResult)
         ? nothingWrongInTrace(log.readCount > 0)
         : log.trouble !== null
         ? `line ${log.trouble.line} (${log.trouble.says}): it is the first line of trouble, and has no words about DMA; give the log from its start to this line and some lines on`
+        : log.isOfQemu
+        ? OF_QEMU
         : log.system === null
         ? nothingWrongInLog(log.boots.hasStart)
         : `if something misbehaves, give the whole log${

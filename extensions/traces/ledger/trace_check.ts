@@ -105,6 +105,9 @@ export class LogPass {
    */
   crash: { readonly line: number; readonly text: string } | null = null;
 
+  /** The time of the crash since the boot; null without a crash or such a time. */
+  crashSeconds: number | null = null;
+
   /** The first line of trouble without words about DMA; null without one. */
   trouble: NearLine | null = null;
 
@@ -150,6 +153,11 @@ export class LogPass {
     return this.#reader.system;
   }
 
+  /** Whether the text is a trace of QEMU alone, without a line of a kernel. */
+  get isOfQemu(): boolean {
+    return this.#reader.isOfQemu;
+  }
+
   /** Whether the text is no log but sentences, markup or a program. */
   get isNoLog(): boolean {
     return this.#reader.isNoLog;
@@ -171,10 +179,11 @@ export class LogPass {
     return this.entries.length + this.states + this.unreadable.length;
   }
 
-  #crashed({ line, text }: LogMessage): void {
+  #crashed({ line, text, time }: LogMessage): void {
     const isLockup = (message: string) => lockupNamed(messageText(message)) !== null;
     if (this.crash === null || isLockup(this.crash.text) && !isLockup(text)) {
       this.crash = { line, text };
+      this.crashSeconds = time?.isSinceBoot === true ? time.seconds : null;
     }
   }
 

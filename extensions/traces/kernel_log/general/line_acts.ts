@@ -273,6 +273,10 @@ const SETTING =
 const HARMLESS =
   /\b(?:no|without|0|zero) (?:\w+ )?(?:errors?|faults?|failures?|problems?|issues?|timeouts?)\b(?! (?:code|log))|\b(?:errors?|failures?|failed|faults?|timeouts?|dropped|lost|over(?:flows?|runs?))[ =:]+0\b(?![.x\d])|\berror (?:handling|recovery|reporting|handler|log(?:ging)?|detection|correction)\b|corrected by h\/w|no further action|in unavailable ranges|quality is unknown|\bmodule verification failed\b.{0,80}?tainting kernel|tain(?:ts|ting) kernel|\bfail-?(?:over|safe)\w*|\bfault[- ]toleran\w+|\babort info|\bno\.? of \w+|\bNot tainted\b|[│|]\s*(?:unknown|none|no|n\/a|not set)\s*(?=[│|])|^\s*(?:in|out|err): +\w+\s*$|\b\w*(?:err|error)\w*(?:\s+\[[\s\d,]+\])?[ =:\t]+0(?:x0+)?\b(?![.x\d])|\[Hardware Error\]:|\b\w+\? (?:no|yes)\b/gi;
 
+/** `NEST ERR RPT0=0010000000000000`, `errorStatus = 00000140`: a register, whatever its name is. */
+const REGISTER =
+  /^(?:\S+: +)?(?:[A-Z][A-Z0-9_]*(?: [A-Z][A-Z0-9_]*){0,3}|[a-z]+[A-Z][A-Za-z0-9]*) *= *(?:0x)?[0-9a-fA-F]{8,16}\s*$/;
+
 /** What a line only guesses: `it may be caused by …`. */
 const HINT =
   /\b(?:may|might|could) (?:also )?be (?:caused by|due to|because)\b.*|\b(?:possible|likely) (?:causes?|reasons?)\b.*|\bhint: .*/gi;
@@ -310,6 +314,7 @@ export function mayTrouble(text: string): boolean {
  * @param line The line with the names in front of it, which may have a level.
  */
 export function actIn(text: string, line = text): LineAct {
+  if (REGISTER.test(text)) return NO_ACT;
   const said = text.replace(HINT, " ").replace(SETTING, " ").replace(HARMLESS, " ").replace(
     LEVELS,
     " ",

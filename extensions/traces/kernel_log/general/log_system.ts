@@ -9,6 +9,8 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
     /\*\*\* Booting Zephyr|<(?:err|wrn|inf|dbg)> \w|\bzephyr\/(?:tests|drivers|subsys|samples)\b/,
     "Zephyr",
   ],
+  [/^\[ *\d+\.\d{9},\d\] /, "the OPAL firmware"],
+  [/^\[init(?: -> [\w.-]+){0,8}\] /, "Genode"],
   [/^\[ *\d+\.\d+\]\[\d+\]\[(?:INFO|ERROR|WARN|DEBUG|TRACE) /, "Hermit"],
   [
     /^\s*(?:\d+\.\d\d )?(?:RPi: BOOT|BOOTMODE:|Boot mode: ?\w+ \(\w+\) order)/,
@@ -24,7 +26,7 @@ const SYSTEMS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/^ets [A-Z][a-z]{2} +\d+ 20\d\d|^rst:0x[0-9a-f]+ \(|^Guru Meditation Error/, "ESP-IDF"],
   [/^\[\d{4}\.\d{3}\] [IWE]> /, "NVIDIA's boot loader"],
   [
-    /\bbus_dma(?:map|mem|tag)_\w+|^KDB: |^nvme\d+: Resetting controller due to a timeout|^(?:mps|mpr|ahcich|mfi|mrsas)\d+: \S/,
+    /\bbus_dma(?:map|mem|tag)_\w+|^KDB: |^nvme\d+: (?:Resetting controller due to a timeout|System interrupt issues)|^(?:mps|mpr|ahcich|mfi|mrsas)\d+: \S/,
     "BSD",
   ],
   [
@@ -52,7 +54,7 @@ const LINUX =
   /\bLinux version \d|Booting Linux on|\bStarting kernel|\[ *\d+\.\d{6}\](?:\[ *[TC]\d+\])? ?[^[ ]|\bkernel: |: kern: +[a-z]+: \[|\/(?:dev|sys|proc|lib\/modules|usr)\/|\b(?:EAL|VHOST_\w+): |\b(?:Unknown symbol|libfabric|qemu-system|SPDK|DPDK|libvirt|libxl\w*|NCCL|NVRM|amdgpu|systemd|cloud-hypervisor|dmesg|pcieport|vfio-pci|iommufd|ibv_\w+|ulimit)\b|\.\w+: *\d+:\w+: \*[A-Z]+\*/;
 
 const MAY_TELL =
-  /XEN|Booting|bus_dma|KDB|due to a timeout|(?:mps|mpr|ahcich|mfi|mrsas)\d|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C|^ets|^rst:|^Guru/;
+  /XEN|Booting|\d,\d\] |\[init|interrupt issues|bus_dma|KDB|due to a timeout|(?:mps|mpr|ahcich|mfi|mrsas)\d|> |zephyr|\]\[|RPi|BOOT|mode|U-Boot|=> |coreboot|\[[A-Z]+ ?\]|Install|CODE|Loading|^\S*[EWIDV] \(|BSD|::|\bat\b|Darwin|Apple|apple|ugcheck|ugCheck|:\\|\.sys|Nutt|nsh|RTEMS|RTOS|RT-T|msh|seL4|Asterinas|Redox|Serenity|Fuchsia|Helen|Haiku|illumos|SunOS|Genode|ERROR: C|^ets|^rst:|^Guru/;
 
 /** Lines in which the system is looked for: a boot loader may come before the kernel. */
 const MOST_LINES = 4096;

@@ -8,7 +8,14 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import { busOf, type LoggedBus } from "./device_place.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import type { MessageKind } from "./kinds.ts";
-import { type MessageRow, type MessageText, named, numberOf, stateRows } from "./message.ts";
+import {
+  inOrder,
+  type MessageRow,
+  type MessageText,
+  named,
+  numberOf,
+  stateRows,
+} from "./message.ts";
 
 /** Messages after which a device can hang. */
 const CAUSES_OF_HANGS: readonly MessageKind[] = [
@@ -290,12 +297,23 @@ const GPU_TRIALS: readonly (readonly [driver: RegExp, text: string])[] = [
   [/^nouveau$/, "the version of Mesa, and nouveau.runpm=0 as a trial"],
 ];
 
+/** What the name of an error of nouveau's pusher says. */
+const PUSHER_ERRORS: Readonly<Record<string, string>> = {
+  INVALID_CMD:
+    ", a word that is no command: it read its commands, and they are not what it expects",
+  INVALID_MTHD: ", a method that the engine does not have",
+  MEM_FAULT: ", an address of the GPU's own that it could not read",
+};
+
 function gpuSteps(facts: LogEntryFacts): readonly string[] {
+  const program = typeof facts.program === "string"
+    ? `the program (${facts.program})`
+    : "the program";
   const driver = String(facts.driver);
   const trial = GPU_TRIALS.find(([words]) => words.test(driver))?.[1] ??
     "the versions of its user-space driver and of its firmware";
   return [
-    `look for a fault of an IOMMU or of the GPU's own MMU before it: with one the access is the cause, without one the job itself, the firmware or power saving: note the program, ${trial}`,
+    `look for a fault of an IOMMU or of the GPU's own MMU before it: with one the access is the cause, without one the job itself, the firmware or power saving: note ${program}, ${trial}`,
   ];
 }
 
@@ -469,18 +487,64 @@ const GPUS: readonly MessageRow[] = [
       "look the number up in NVIDIA's list of Xid errors; for a fault of an IOMMU or of PCI Express in the same seconds",
     ],
   }),
+  {
+    kind: "device_error",
+    forms: [
+      "{driver~aacraid|AAC0|AAC1}: {?aac_fib_send: ?}first asynchronous command timed out{...}",
+    ],
+    more: [
+      {
+        form: "{~Usually a result of|usually a result of} a{?n?} {suspected=rest}",
+        add: (found, facts) => ({
+          ...facts,
+          suspected: String(found.suspected).replace(/[.;,]+$/, ""),
+        }),
+      },
+    ],
+    condition: "The driver's first command to the controller was not completed in its time",
+    role: "consequence",
+    follows: CAUSES_OF_HANGS,
+    means: ({ suspected }) =>
+      `The controller did not complete the first command of its driver in time: it is not started${
+        typeof suspected === "string" ? `. The driver names the usual reason: ${suspected}` : ""
+      }. ${NO_MAPPING}`,
+    causes: inOrder([
+      {
+        id: "interrupt",
+        when: ({ suspected }) => /interrupt/i.test(String(suspected)),
+        certainty: "possible",
+        text:
+          "by the driver's own words the interrupt does not arrive: the firmware's tables route it wrongly, or interrupt remapping refuses it",
+        next: [
+          "look whether the controller's count in /proc/interrupts rises, and for lines with INTR-REMAP; test with another kind of interrupt (`modinfo aacraid` has its parameter; pci=nomsi, intremap=off), and bring the board's firmware to its newest version",
+        ],
+      },
+      {
+        id: "silent",
+        certainty: "possible",
+        text:
+          "the interrupt does not arrive, the controller cannot read its commands (a fault of an IOMMU), or its firmware hangs",
+        next: [
+          "look whether the controller's count in /proc/interrupts rises, for a fault of an IOMMU in the same seconds, and at the controller's firmware",
+        ],
+      },
+    ]),
+  },
   hang({
     forms: [
+      "{driver~nouveau} {device}: fifo: DMA_PUSHER - ch {channel=error_code} [{program=pushing_program}]{...}(err: {error_name=word_text}){...}",
       "{driver~nouveau} {device}: fifo: DMA_PUSHER - ch {channel=error_code} {...}",
       "{driver~nouveau} {device}: {~fifo|gr|tmr|bus|pmu|disp|sched|sec2|acr}: {...}{~timeout|TRAP|FAULT|SCHED_ERROR|ILLEGAL|ERROR|failed}{...}",
       "{driver~nouveau} {device}: {...}{~fifo|gsp}: {...}{~errored|killed|timeout|timed out}{...}",
     ],
     means: (facts) =>
-      `An engine of the GPU ${facts.device} reports an error; the words behind the engine's name say which${
-        facts.channel === null || facts.channel === undefined
-          ? ""
-          : '. "DMA_PUSHER" is a part of the GPU itself, which reads its commands'
-      }`,
+      facts.channel === null || facts.channel === undefined
+        ? `An engine of the GPU ${facts.device} reports an error; the words behind the engine's name say which`
+        : `The part of the GPU ${facts.device} that reads the commands of a program (DMA_PUSHER, a part of the GPU itself) stopped at them${
+          typeof facts.error_name === "string"
+            ? ` with ${facts.error_name}${PUSHER_ERRORS[facts.error_name] ?? ""}`
+            : "; the words at the line's end say why"
+        }${typeof facts.program === "string" ? `. The program is ${facts.program}` : ""}`,
     next: gpuSteps,
   }),
   {

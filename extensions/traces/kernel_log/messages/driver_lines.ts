@@ -8,6 +8,7 @@ import type { LogEntryFacts } from "../log_facts.ts";
 import { errnoIn, errnoText } from "./errno_words.ts";
 import { shownText } from "../shown_text.ts";
 import { driverNamesOf } from "../general/driver_names.ts";
+import { mayMention } from "../general/general_words.ts";
 import { isCutByPager } from "../general/cut_lines.ts";
 import { COMPLETIONS } from "./completions.ts";
 import type { MessageRow } from "./message.ts";
@@ -41,6 +42,13 @@ const MASK = /(?:\b|_|dma)mask|configuration|available|addressing/i;
 
 /** The pinning of a program's pages, which comes before any map. */
 const PINS = /\bpin(?:s|ned|ning)?\b|get_user_pages|pin_user_pages/i;
+
+/** An allocation of memory by what it is for. */
+const OF_MEMORY =
+  /alloc\w*\b[^.;:]{0,60}?\b(?:buffers?|rings?|memory pools?|frames|queues?|descriptors?)\b/i;
+/** What is allocated, and is no memory that a device may reach. */
+const NO_MEMORY_OF_DEVICE =
+  /channel|\bchan\b|interrupt|\birqs?\b|vectors?\b|\bmsi|\btags?\b|\bids?\b|work ?queue|netdev|net device|skb|request queue|wait queue|bounce|huge|\bmm\b|bitmap|\bdoorbell|\bIOVA|framebuffer|frame buffer|\bTTM\b|\bBO\b|\[drm/i;
 
 /** The driver of a line as far as the names in front of it say. */
 function ownerOf({ device, prefix }: LogEntryFacts): string {
@@ -130,6 +138,39 @@ export const DRIVER_LINES: readonly MessageRow[] = [
       "look at the lines before it: a contiguous area that is full (cma:), a pool that is full (swiotlb, DMA pool), or `page allocation failure` with its order",
       "as a user, try smaller or fewer buffers, or a larger contiguous area (cma=SIZE; CmaTotal and CmaFree in /proc/meminfo); in the driver, allocate at probe and not later: contiguous memory gets rare while the machine runs",
     ],
+  },
+  {
+    isGeneral: true,
+    kind: "device_error",
+    forms: [
+      `{driver} {device}: {...}{~fail|unable|cannot|can't|can not|could not|couldn't|no memory|not enough}{...}alloc{...}{~buffer|ring|memory pool|frames|queue|descriptor}`,
+    ],
+    derive: (facts, line) => {
+      const found = ofDriver(both(REFUSED, OF_MEMORY))(facts, line);
+      const isOwned = typeof found?.driver === "string" && typeof found.device === "string";
+      // A line with words about DMA says more by them.
+      const words = line.slice(driverNamesOf(line)?.length ?? 0);
+      return !isOwned || NO_MEMORY_OF_DEVICE.test(words) || mayMention(words)
+        ? null
+        : { ...found, what: "no memory" };
+    },
+    role: "report",
+    means: (facts) =>
+      `${
+        ownerOf(facts)
+      } got no memory for what its line names. Whether it is memory that the device reaches by DMA, the line does not say. ${
+        ownWords(facts)
+      }`,
+    causes: [{
+      id: "no_memory",
+      certainty: "possible",
+      text:
+        "memory was short or in pieces; of memory for DMA, no area within the device's DMA mask had the size: CMA or a reserved region that is too small or not there, a full pool, or a kernel for a crash with little memory",
+      next: [
+        "look at the lines before it: a contiguous area that is full (cma:), `page allocation failure` with its order, a pool (swiotlb), a reserved region that was not assigned",
+        "look at the memory of the machine at that moment (/proc/buddyinfo; CmaTotal and CmaFree in /proc/meminfo), and at the driver's options for smaller or fewer buffers",
+      ],
+    }],
   },
   {
     isGeneral: true,

@@ -234,6 +234,10 @@ export const FIELDS = {
   },
   pci_status: code("0x10"),
   pe: word("PHB#2-PE#fd"),
+  /* The number of a host bridge of OPAL, with its chip and index: `006f[6:3]`. */
+  /* A program with its process, in brackets of their own: `sddm-greeter[429]`. */
+  pushing_program: { ...word("gdm-session[812]"), pattern: "[^\\[\\]]{1,32}(?:\\[\\d+\\])?" },
+  phb: { ...word("006f[6:3]"), pattern: "[0-9a-f]{1,8}(?:\\[[0-9a-f:.]{1,12}\\])?" },
   phys: address("0x10fc80000"),
   permission_faults: code("0x3"),
   pid: count("4121"),

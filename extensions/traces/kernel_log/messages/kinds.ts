@@ -42,6 +42,7 @@ export const MESSAGE_KINDS = {
   memory_setup: { title: "DMA memory", rule: "trace.T.75" },
   pin_limit: { title: "VFIO", rule: "trace.T.76" },
   vfio_error: { title: "VFIO", rule: "trace.T.76" },
+  xen_device_error: { title: "Device for a guest of Xen", rule: "trace.T.76" },
   bridge_error: { title: "Device frozen", rule: "trace.T.71" },
   recovery: { title: "Device recovery", rule: "trace.T.71" },
   p2pdma: { title: "Peer-to-peer DMA", rule: "trace.T.54" },

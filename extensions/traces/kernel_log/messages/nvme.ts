@@ -475,6 +475,8 @@ const CONTROLLER: MessageRow[] = [
       "{disk=nvme_disk}: {opcode_text=text} ({opcode}) @ LBA {lba}, {blocks} blocks, {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
       "{disk=nvme_disk}: {opcode_text=text}({opcode}) @ LBA {lba}, {blocks} blocks, {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
       "{controller=nvme_unit}: {opcode_text=text}({opcode}), {status_text=text} (sct {sct} / sc {sc}){?{flags_text=rest}?}",
+      // A reporter shortens the numbers.
+      "{disk=nvme_disk}: {opcode_text=text}({opcode}) @ LBA {~...|…}{...}(sct {sct} / sc {sc})",
       "{...}(sct {sct} / sc {sc})",
     ],
     derive: (
@@ -621,6 +623,29 @@ const CONTROLLER: MessageRow[] = [
     next: [
       "look for a fault of the IOMMU (DMAR, AMD-Vi) and for errors of the bus of the same controller in the seconds before; then at its firmware and its own log (`nvmecontrol logpage`), at power and slot, and at its interrupts (`vmstat -i`)",
     ],
+  },
+  {
+    kind: "nvme_timeout",
+    forms: [
+      "{controller=nvme_unit}: System interrupt issues?",
+      "{controller=nvme_unit}: Missing interrupt",
+    ],
+    condition:
+      "FreeBSD's driver: a command's time was over, and the completion was in its queue when the driver looked",
+    role: "consequence",
+    follows: ["iommu_error"],
+    means:
+      "The controller completed commands whose time was over: FreeBSD's driver found the completions only when it looked itself, and asks whether the interrupts come. The controller answers, and these completions reached memory",
+    causes: [{
+      id: "interrupt",
+      certainty: "possible",
+      text:
+        "the interrupt (MSI, MSI-X) does not arrive: the firmware's tables or the bridge route it wrongly, interrupt remapping refuses it, or it is masked; or it came too late",
+      next: [
+        "compare the controller's counts in `vmstat -i` before and after a stall: if they do not rise, no interrupt arrives",
+        "boot with `hw.nvme.force_intx=1` or with fewer queues (`hw.nvme.num_io_queues`) as a trial, and look at the firmware's tables for interrupts (on Arm the ITS and the IORT) and at other devices with MSI on this machine",
+      ],
+    }],
   },
   {
     kind: "nvme_failed",
@@ -950,7 +975,7 @@ const CONTROLLER: MessageRow[] = [
       "nvme {controller}: Ignoring bogus Namespace Identifiers",
     ],
     [
-      "The driver lent the controller memory of the host, which it uses for its own tables",
+      "The driver allocated memory of the host for the controller, which uses it for its own tables if it takes it",
       "nvme {controller}: allocated {mib} MiB host memory buffer",
     ],
     ["A line of the processor in Apple's controller", "nvme-apple {device}: RTKit: {...}"],
@@ -1069,8 +1094,10 @@ const BLOCK: MessageRow[] = [
     kind: "block_error",
     forms: [
       "{status_words~blk_update_request: I/O|blk_update_request: critical target|blk_update_request: critical medium|blk_update_request: critical nexus|blk_update_request: critical space allocation|blk_update_request: operation not supported|blk_update_request: timeout|blk_update_request: recoverable transport|blk_update_request: protection|print_req_error: I/O|I/O|critical target|critical medium|critical nexus|critical space allocation|reservation conflict|operation not supported|timeout|recoverable transport|protection|end_request: I/O|device resource|kernel resource|invalid|zone active resource|open zones exceeded|active zones exceeded|device offline|duration limit exceeded} error, dev {disk}, sector {sector}{? op {op}:{...})?}{? flags {flags}?}{? phys_seg {segments}?}",
+      // A reporter shortens the number.
+      "{status_words~blk_update_request: I/O|print_req_error: I/O|end_request: I/O|I/O} error, dev {disk}, sector {~...|…|X|<}{...}",
     ],
-    derive: ({ disk, sector, op, flags, segments, status_words }) => ({
+    derive: ({ disk, sector = null, op = null, flags = null, segments = null, status_words }) => ({
       disk: disk!,
       sector: sector!,
       op: op!,

@@ -97,9 +97,24 @@ interface FaultRow {
   readonly more?: MessageRow["more"];
   readonly reason?: (facts: LogEntryFacts) => Reason;
   readonly derive?: (facts: LogEntryFacts) => LogEntryFacts;
-  readonly next?: readonly string[];
+  readonly next?: MessageRow["next"];
   readonly thread?: string;
 }
+
+/** Names of display engines, of which a boot loader may leave one on. */
+const DISPLAY = /decon|fimd|\bdsi|disp|\bdpu|\bvop|\blcd|hdmi|mixer/i;
+
+/** Steps for a fault at which the kernel panics. */
+const AT_A_PANIC = ({ client }: LogEntryFacts): readonly string[] => [
+  `look which driver has ${
+    typeof client === "string" ? client : "the client"
+  }, and what it wrote to the device before the panic: a stale register, a physical address, an address cut to 32 bits${
+    DISPLAY.test(String(client))
+      ? ". A display that the boot loader left on reads its picture at such an address until its driver stops it: switch it off in the boot loader, or give its picture to the IOMMU as a reserved region (`iommu-addresses` of a node of reserved-memory)"
+      : ""
+  }`,
+  "no script runs after the panic: take the whole console, from the start of the boot to the end of the panic",
+];
 
 function faultRow(
   { condition, derive, forms, kind, model, more, next, reason, thread }: FaultRow,
@@ -330,7 +345,13 @@ const FAULTS: readonly FaultRow[] = [
       "exynos-sysmmu {iommu}: {client}: [{access~READ|WRITE}] {fault_name=text} FAULT occurred at {address}",
       "exynos-sysmmu {iommu}: {?{client}: ?}{fault_name=text} FAULT occurred at {address}",
     ],
-    more: [{ form: "Unrecoverable System MMU Fault!", add: (_, facts) => facts }],
+    more: [{
+      form: "Unrecoverable System MMU Fault!",
+      add: (_, facts) => ({ ...facts, panicked: true }),
+    }],
+    // No script runs after a panic.
+    next: (facts) =>
+      facts.panicked === true ? AT_A_PANIC(facts) : USUAL[facts.reason as Reason] ?? [],
   },
   {
     model: "sun50i",
@@ -504,11 +525,13 @@ const FAULTS: readonly FaultRow[] = [
     condition: "A line of Genode's platform driver: the fields of a VT-d fault record",
     reason: ({ code }) => vtdReason(code),
     forms: [
-      "Error: Fault: hi={hi=address}, reason={code}, type={fault_kind=word_text}, {...}Source={source=code}, info={address}",
+      "Error: Fault: hi={hi=address}, reason={code}, type={fault_kind=word_text}, {...}Source={source=code}, info={page=address}",
     ],
     // The record's type: bit 0 of T is a read, and 0 a write (VT-d specification, fault recording registers).
-    derive: ({ fault_kind, hi: _, source, ...facts }) => ({
+    // `info` is the field of bits 63 to 12: the number of the page.
+    derive: ({ fault_kind, hi: _, page, source, ...facts }) => ({
       ...facts,
+      address: typeof page === "string" ? `0x${(BigInt(page) << 12n).toString(16)}` : null,
       access: Number(fault_kind) === 0 ? "write" : "read",
       device: functionOf(Number(source)),
     }),
@@ -762,6 +785,8 @@ const ERRORS: readonly MessageRow[] = [
       "FSR = {status} [{errors=bracket_text}]",
       "Fault occurred in context {bank}",
     ],
+    // The end of a panic repeats its words.
+    derive: (facts, line) => line.includes("end Kernel panic") ? null : facts,
     role: "state",
     means: "A line of a fault: what the page table has for the address, or the fault status",
   },

@@ -48,6 +48,10 @@ const DMA_CALLER: readonly ContinuationRow[] = [
   { form: `({dma_function=function~${DMA_FUNCTIONS}}+`, add: firstFunction },
 ];
 
+/** The task in which the kernel starts: its own set-up, and the probes of built-in drivers. */
+const OF_START = /\bswapper(?:\/0)?: page allocation failure/;
+const isOfKernel = ({ task }: LogEntryFacts) => task === "swapper/0";
+
 /** Whether a single page was asked for: it cannot be had in smaller pieces. */
 const isOnePage = ({ order }: LogEntryFacts) => order === 0;
 
@@ -88,8 +92,9 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
     ],
     more: DMA_CALLER,
     reachLines: STACK_LINES,
-    derive: (facts) => ({
+    derive: (facts, line) => ({
       ...facts,
+      ...OF_START.test(line) ? { task: "swapper/0" } : {},
       gfp: typeof facts.gfp === "string" ? facts.gfp.replace(/,\s*nodemask=.*$/, "") : null,
       wanted_bytes: PAGE_BYTES * 2 ** numberOf(facts, "order"),
     }),
@@ -122,10 +127,16 @@ export const PAGE_ALLOCATIONS: readonly MessageRow[] = [
         when: ({ gfp }) => /GFP_DMA/.test(String(gfp)),
         certainty: "likely",
         finding: "contiguous_full",
-        text:
-          "the flags ask for memory below 16 MiB or 4 GiB, which only devices with a narrow DMA mask need",
-        next: [
-          "look for the caller in the stack; a wider DMA mask lets an allocation for a device use all memory",
+        text: (facts) =>
+          `the flags ask for memory of the zones DMA or DMA32 alone (below 16 MiB, 1 GiB or 4 GiB)${
+            isOfKernel(facts)
+              ? ", and the task is the kernel's own at its start: there the pools of the DMA API for atomic allocations are filled (`DMA: preallocated … pool`), and drivers are probed. A zone may be empty, as in a kernel for a crash (kdump), which has little memory or none there"
+              : ", which only devices with a narrow DMA mask need"
+          }`,
+        next: (facts) => [
+          isOfKernel(facts)
+            ? "look for the caller in the stack. With dma_atomic_pool_init a pool of this zone is missing or smaller, which harms only a device with a narrow mask whose driver allocates where it may not sleep; in a kernel for a crash, reserve memory below the limit (crashkernel=SIZE,low). With a driver's probe, that driver needs this memory"
+            : "look for the caller in the stack; a wider DMA mask lets an allocation for a device use all memory",
         ],
       },
       {

@@ -12,6 +12,18 @@ const IOVA_NEXT = [
   "map less at once: shorter queues, fewer buffers; or give the device a 64-bit mask, for which the platform has a larger or a direct window",
 ];
 
+/** The registers of a bridge follow its line, one a line. */
+const REGISTER_LINES = 96;
+const MOST_REGISTERS = 8;
+
+/** Adds an error register of a bridge that is not 0; other registers add nothing. */
+function withRegister(facts: LogEntryFacts, name: string, value: unknown): LogEntryFacts {
+  if (!/\b(?:FIR|ERR|ERROR)\b/.test(name) || typeof value !== "string") return facts;
+  const known = Array.isArray(facts.error_registers) ? facts.error_registers.map(String) : [];
+  if (/^0x0*$/.test(value) || known.length === MOST_REGISTERS) return facts;
+  return { ...facts, error_registers: [...known, `${name} ${value}`] };
+}
+
 const pagesText = ({ pages }: LogEntryFacts) => `${pages} ${pages === 1 ? "page" : "pages"}`;
 
 export const POWER: MessageArea = {
@@ -109,6 +121,29 @@ export const POWER: MessageArea = {
         "The bridge froze a device: its DMA is blocked and its registers read as all ones, after an error such as DMA to an address without a TCE",
       next: [
         "the lines below have the error's registers; of a DMA error record a trace of the driver's mappings",
+      ],
+    },
+    {
+      kind: "bridge_error",
+      forms: ["PHB#{bridge=phb}: PHB Freeze/Fence detected{...}"],
+      more: [{
+        form: "PHB#{same_bridge=phb}: {register=words_text}{~=| = }{value=address}",
+        add: ({ register, same_bridge, value }, facts) =>
+          same_bridge !== facts.bridge ? null : withRegister(facts, String(register), value),
+      }],
+      reachLines: REGISTER_LINES,
+      always: { platform: "powerpc", program: "OPAL" },
+      condition: "The firmware (OPAL) found that a host bridge stopped after an error",
+      role: "fault",
+      means: ({ bridge, error_registers }) =>
+        `The firmware (OPAL) says that the host bridge PHB#${bridge} stopped after an error (freeze or fence): until it is recovered, DMA of the devices behind it is blocked, and their registers read as all ones. ${
+          Array.isArray(error_registers)
+            ? "The error registers that are not 0 are listed; their bits are not decoded"
+            : "The line does not say which error it was"
+        }`,
+      next: [
+        "look in the kernel's log of the same second for `EEH:`, which names the device and says whether it was recovered, and for a driver's line before it",
+        "if it happens while nothing does DMA (at a start, or at a reset of a slot), look at the card, the slot and the firmware's version; under load, record a trace of the driver's mappings: DMA to an address without a TCE freezes a bridge, too",
       ],
     },
     {

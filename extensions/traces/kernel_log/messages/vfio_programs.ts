@@ -653,14 +653,40 @@ const CALLS: readonly MessageRow[] = [
     }],
   },
   {
-    kind: "vfio_error",
+    kind: "xen_device_error",
     forms: ["{...}he kernel doesn't support reset from sysfs for PCI device {device}"],
     condition: "libxl found no file `reset` of the function in sysfs of dom0",
     role: "report",
     means: ({ device }) =>
-      `${device} has no reset of its own that the kernel of dom0 can do: the guest gets it in the state in which the last user left it. By itself it is no error, and no mapping is concerned`,
+      `${device} has no reset of its own that the kernel of dom0 can do: if the guest gets it, then in the state in which the last user left it. By itself it is no error, and no mapping is concerned; whether the guest got it, the lines below it say`,
     next: [
-      "nothing to do if the device works in the guest; if it does not at the second start of the guest, start the machine anew, or give all functions of its slot to one guest, so that the bus behind the port can be reset",
+      "look at the lines of libxl below it: if the device was added, and does not work at the second start of the guest, start the machine anew, or give all functions of its slot to one guest, so that the bus behind the port can be reset",
+    ],
+  },
+  {
+    kind: "xen_device_error",
+    forms: [
+      "libxl{...}qemu refused to add device: {device=pci_function}{...}",
+      "libxl{...}libxl_device_pci_add failed{...}",
+    ],
+    condition: "libxl could not give a function to a domain",
+    role: "report",
+    derive: ({ device = null }, line) => {
+      const [, named] = /failed for PCI device ([0-9a-f:.]{7,16})/.exec(line) ?? [];
+      // The number is one of libxl's own, and no errno.
+      const [, code] = /failed(?:: | for .{1,40}?\(rc )(-\d{1,3})\b/.exec(line) ?? [];
+      return {
+        device: device ?? named ?? null,
+        ...code === undefined ? {} : { libxl_code: Number(code) },
+        ...line.includes("qemu refused") ? { refused_by: "QEMU" } : {},
+      };
+    },
+    means: ({ device, refused_by }) =>
+      `${typeof device === "string" ? device : "A PCI function"} was not given to the guest${
+        refused_by === undefined ? "" : ": its device model (QEMU) refused it"
+      }. The line does not say why`,
+    next: [
+      "look at the log of the device model (/var/log/xen/qemu-dm-NAME.log), whether it started at all (`Device Model not ready` in the lines before), and at `xl dmesg` for what Xen says of the function; `xl pci-assignable-list` has to name it before the guest starts",
     ],
   },
   {
@@ -877,6 +903,45 @@ const CALLS: readonly MessageRow[] = [
     means:
       "A program says that its limit of locked memory is too low for the memory that it maps for a device",
     next: MEMLOCK,
+  },
+];
+
+/** A warning of Open MPI has its numbers in the lines below it. */
+const MPI_LINES = 24;
+
+/** What programs of MPI say of their memory for RDMA. */
+const REGISTERED: readonly MessageRow[] = [
+  {
+    kind: "memory_setup",
+    forms: [
+      "WARNING: It appears that your OpenFabrics subsystem is configured to only allow registering part of your physical memory.{...}",
+    ],
+    more: [
+      { form: "Registerable memory: {registerable_mib=count} MiB" },
+      { form: "Total memory: {total_mib=count} MiB" },
+      { form: "Local host: {host=word_dash}" },
+    ],
+    reachLines: MPI_LINES,
+    always: { program: "Open MPI" },
+    condition:
+      "Open MPI found that the adapter's driver can register less memory than the machine has",
+    role: "report",
+    means: ({ registerable_mib, total_mib }) =>
+      `Open MPI says that the adapter's driver can register only a part of the machine's memory for RDMA${
+        typeof registerable_mib === "number" && typeof total_mib === "number"
+          ? `: ${registerable_mib} of ${total_mib} MiB`
+          : ""
+      }. It is a warning: no registration has failed yet, and the job goes on`,
+    causes: [{
+      id: "table_of_adapter",
+      certainty: "possible",
+      text:
+        "the driver's table for addresses of registered memory is too small by its parameters; of mlx4_core, log_num_mtt and log_mtts_per_seg give its size (2^log_num_mtt × 2^log_mtts_per_seg × the size of a page)",
+      next: [
+        "look at the parameters of the adapter's module (/sys/module/mlx4_core/parameters, `modinfo`), set them in /etc/modprobe.d so that the product is at least the machine's memory, better twice that, and load the module anew",
+        "look at the limit of locked memory (`ulimit -l`), too, in a shell that the job's starter opens: it limits the same registrations",
+      ],
+    }],
   },
 ];
 
@@ -1189,6 +1254,16 @@ const DEVICES: readonly MessageRow[] = [
   {
     kind: "state",
     forms: [
+      "{~vfio_listener_region_add_skip SKIPPING region_add|vfio_listener_region_del_skip SKIPPING region_del|SKIPPING region_add|SKIPPING region_del} {start=address} - {end=address}",
+    ],
+    condition: "A trace event of QEMU: a region of the guest's addresses that is not mapped",
+    role: "state",
+    means:
+      "QEMU leaves this region of the guest's addresses out: it is no memory that it maps for devices, such as registers of emulated devices. No error",
+  },
+  {
+    kind: "state",
+    forms: [
       "vfio_{~listener_region_add_ram|dma_map|legacy_dma_map|iommu_map_notify|region_mmap|listener_region_del|get_dirty_bitmap|load_state|load_state_device_data|load_device_config_state|save_setup|save_block|save_buffer|save_pending|save_cleanup|save_complete_precopy|save_device_config_state|state_pending|update_pending|migration_probe|migration_set_state|vmstate_change|msi_enable|msi_interrupt|msi_disable|msix_enable|msix_disable|msix_vector_do_use|msix_vector_release|msix_pba_enable|msix_pba_disable|intx_enable|intx_disable|intx_eoi|intx_interrupt|realize|region_setup|region_write|region_read|pci_read_config|pci_write_config|pci_reset|get_device}{~ |:|(}{...}",
     ],
     condition: "A trace event of QEMU about a device of VFIO",
@@ -1256,7 +1331,12 @@ const DEVICES: readonly MessageRow[] = [
 ];
 
 /** Rows for programs, the calls first. */
-export const VFIO_PROGRAMS: readonly MessageRow[] = [...CALLS, ...SETUP, ...DEVICES];
+export const VFIO_PROGRAMS: readonly MessageRow[] = [
+  ...CALLS,
+  ...SETUP,
+  ...DEVICES,
+  ...REGISTERED,
+];
 
 /** What a program could not do, and the text of its errno. */
 const OPERATION = /.*(?:failed to|error|Could not) ([^:]+)(?:: ([A-Z][\w/ ]+))?/;
