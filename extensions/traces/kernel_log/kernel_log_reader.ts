@@ -256,7 +256,8 @@ export class KernelLogReader {
       return;
     }
     this.#close();
-    this.sink.entry({ kind: row.kind, ...said(message), facts, row });
+    const entry: KernelLogEntry = { kind: row.kind, ...said(message), facts, row };
+    this.#open = { entry, row, place: message.place };
   }
 
   #mayCrash(message: LogMessage): void {

@@ -325,6 +325,8 @@ export const FIELDS = {
     pattern: "domain = \\w+, device id = \\w+",
   },
   word_dash: { ...word("0-H2C0-MM"), pattern: "[\\w-]+" },
+  /* A worker of the kernel has colons in its name. */
+  worker: { ...word("kworker/u16:2+flush"), pattern: "kworker/[\\w:+./-]{1,48}?" },
   word_text: { ...word("D3cold"), pattern: "\\w+" },
   zone: word("GFP_DMA32"),
 } as const satisfies Readonly<Record<string, MessageField>>;

@@ -1,7 +1,14 @@
 /** Oopses and stacks with functions of DMA mapping. @see rules/traces.md T.78 */
 import type { LogEntryFacts } from "../log_facts.ts";
 import { HUNG_TASK, lockupNamed } from "../general/crash_head.ts";
-import { type Cause, inOrder, type MessageRow, named } from "./message.ts";
+import {
+  type Cause,
+  type ContinuationRow,
+  inOrder,
+  type MessageRow,
+  named,
+  STACK_LINES,
+} from "./message.ts";
 
 /** Functions of the DMA API, of IOMMUs and of bounce buffers, and of drivers with DMA in their names. */
 const OF_DMA =
@@ -83,6 +90,57 @@ const OF_GROUPS: readonly (readonly [RegExp, string])[] = [
   [/dma(?!_buf)/, "DMA mapping"],
 ];
 
+/** A frame alone in its line, with its module; not a register, and not the place of a warning. */
+const FRAME =
+  /^(?:.*\]\s)?\s*(?:\? )?([A-Za-z_][\w.]*)\+0x[0-9a-f]+\/0x[0-9a-f]+(?: \[([\w-]+)\])?\s*$/;
+/** Functions in which a task waits, by what it waits for. */
+const WAITS_FOR_END = /^(?:__)?wait_for_(?:completion|common)/;
+const WAITS_FOR_LOCK =
+  /^(?:__)?(?:mutex_lock|down_(?:read|write|killable)|rwsem_down|ww_mutex_lock)(?:_|$)/;
+/** The probe of a driver; a bus's own function that calls it has the name of the bus. */
+const PROBE =
+  /^(?!(?:really|driver|device|bus|platform|platform_drv|amba|pci_device|local_pci|pci|usb|usb_probe|i2c|i2c_device|spi|spi_drv|virtio|virtio_dev|auxiliary|auxiliary_bus|of|acpi|sdio|sdio_bus|mdio|mmc_bus|call_driver|__driver|__device|deferred)_)\w+_probe(?:\.\w+)*$/;
+
+/** Takes the frames below a message: where it waits, and the first function that is surely a driver's. */
+const FRAMES_BELOW: readonly ContinuationRow[] = [{
+  form: "{frame=function}+0x{...}",
+  add: (_, facts, line) => {
+    const [, name, module] = FRAME.exec(line) ?? [];
+    if (name === undefined) return null;
+    const isWait = facts.waits_in === undefined &&
+      (WAITS_FOR_END.test(name) || WAITS_FOR_LOCK.test(name));
+    const isOfDriver = facts.driver_function === undefined &&
+      (module !== undefined || PROBE.test(name));
+    return {
+      ...facts,
+      ...isWait ? { waits_in: name } : {},
+      ...isOfDriver ? { driver_function: name } : {},
+      ...isOfDriver && module !== undefined ? { module } : {},
+    };
+  },
+}];
+
+/** The same for a stack without its head: the next stack is another one. */
+const FRAMES_OF_STACK: readonly ContinuationRow[] = [{
+  form: "Call {~trace|Trace}:",
+  add: (_, facts) => ({ ...facts, driver_function: facts.driver_function ?? null }),
+}, {
+  form: "{frame=function}+0x{...}",
+  add: (_, facts, line) => {
+    const read = FRAMES_BELOW[0]!.add!({}, facts, line);
+    return read === null ? null : { ...read, waits_in: null };
+  },
+}];
+
+/** The driver's function in a stack, in words; empty without one. */
+function driverFrameText({ driver_function, module }: LogEntryFacts): string {
+  return typeof driver_function === "string"
+    ? `. The first function of a driver in the stack is ${driver_function}()${
+      typeof module === "string" ? ` of the module ${module}` : ""
+    }`
+    : "";
+}
+
 /** Functions of DMA in a stack of which the text has no head. */
 export const FRAMES_ALONE: MessageRow = {
   kind: "dma_stack",
@@ -117,8 +175,11 @@ export const LOCKUPS: readonly MessageRow[] = [
       "BUG: soft lockup - CPU#{cpu=count} stuck for {waited_seconds=count}s!{? [{task}:{pid}]?}",
       "Watchdog detected hard LOCKUP on cpu {cpu=count}",
       "INFO: task {task}:{pid} blocked for more than {waited_seconds=count} seconds.",
+      "INFO: task {task=worker}:{pid} blocked for more than {waited_seconds=count} seconds.",
     ],
     derive: (facts, line) => ({ what: lockupNamed(line), ...facts }),
+    more: FRAMES_BELOW,
+    reachLines: STACK_LINES,
     condition:
       "A CPU did not switch tasks for more than twice the threshold (soft), took no interrupt (hard), or a task slept without an interrupt for longer than hung_task_timeout_secs",
     role: "consequence",
@@ -126,10 +187,13 @@ export const LOCKUPS: readonly MessageRow[] = [
       ...["invalidation_error", "iommu_error", "iommu_fault", "other_iommu_fault"] as const,
       ...["nvme_failed", "nvme_down", "nvme_timeout", "pcie_error", "bridge_error"] as const,
     ],
-    means: ({ cpu, task, waited_seconds, what }) => {
+    means: (facts) => {
+      const { cpu, task, waited_seconds, waits_in, what } = facts;
       const time = typeof waited_seconds === "number" ? ` for ${waited_seconds} s` : "";
       return what === HUNG_TASK
-        ? `The task ${task} has been waiting${time} for something that did not end. The kernel runs, and nothing crashed`
+        ? `The task ${task} has been waiting${time} for something that did not end${
+          typeof waits_in === "string" ? `, in ${waits_in}()` : ""
+        }. The kernel runs, and nothing crashed${driverFrameText(facts)}`
         : what === "soft lockup"
         ? `CPU ${cpu} ran code of the kernel${time} without a break: it waits in a loop, or for a lock. The kernel runs, and nothing crashed`
         : `CPU ${cpu} takes no interrupts any more: it waits in a loop or for a lock with interrupts off`;
@@ -137,8 +201,12 @@ export const LOCKUPS: readonly MessageRow[] = [
     causes: [{
       id: "waits",
       certainty: "possible",
-      text: ({ what }) =>
-        what === HUNG_TASK
+      text: ({ waits_in, what }) =>
+        what === HUNG_TASK && WAITS_FOR_END.test(String(waits_in))
+          ? "the work that it waits for did not end: a transfer or a command of a device, or the work of another task, which may hang itself; it is no lock that it waits for"
+          : what === HUNG_TASK && WAITS_FOR_LOCK.test(String(waits_in))
+          ? "a lock that another task holds, which may itself wait for a device"
+          : what === HUNG_TASK
           ? "a request to a disk or a device that is not completed, or a lock that another task holds"
           : "a loop or a lock of a driver or of the kernel; beside commands that an IOMMU does not complete, the wait for them",
       next: [LOCKUP_NEXT],
@@ -343,13 +411,21 @@ export const OOPSES: readonly MessageRow[] = [
     ],
     derive: ({ at: _at, at2: _at2, offset: _, ...facts }, line) =>
       line.includes("WARNING: ") ? null : facts,
+    more: FRAMES_OF_STACK,
+    reachLines: STACK_LINES,
     role: "report",
     means: (facts) =>
       `A stack goes through ${
         named(facts, "function")
-      }(). A stack says who called whom, and not that the call is wrong: the message above it says what happened`,
-    next: [
-      "give the message above the stack too: it says what happened, and the caller of these functions is the driver",
+      }(). A stack says who called whom, and not that the call is wrong: the message above it says what happened${
+        driverFrameText(facts)
+      }`,
+    next: (facts) => [
+      `give the message above the stack too: it says what happened, and ${
+        typeof facts.driver_function === "string"
+          ? `${facts.driver_function}() of a driver made the call`
+          : "the caller of these functions is the driver"
+      }`,
     ],
   },
 ];
