@@ -103,7 +103,7 @@ const PROBE =
 
 /** Takes the frames below a message: where it waits, and the first function that is surely a driver's. */
 const FRAMES_BELOW: readonly ContinuationRow[] = [{
-  form: "{frame=function}+0x{...}",
+  form: "{frame=function}+0x{frame_at=hex_count}/0x{...}",
   add: (_, facts, line) => {
     const [, name, module] = FRAME.exec(line) ?? [];
     if (name === undefined) return null;
@@ -125,7 +125,7 @@ const FRAMES_OF_STACK: readonly ContinuationRow[] = [{
   form: "Call {~trace|Trace}:",
   add: (_, facts) => ({ ...facts, driver_function: facts.driver_function ?? null }),
 }, {
-  form: "{frame=function}+0x{...}",
+  form: "{frame=function}+0x{frame_at=hex_count}/0x{...}",
   add: (_, facts, line) => {
     const read = FRAMES_BELOW[0]!.add!({}, facts, line);
     return read === null ? null : { ...read, waits_in: null };
