@@ -57,7 +57,7 @@ export const TEXT_CHECKS = {
   calls: {
     about: "calls of every builtin are answered: no bug, no nonsense in any text",
     short: 3_000,
-    long: 10_000,
+    long: 14_000,
     script: 1_000_000,
   },
   layouts: {
