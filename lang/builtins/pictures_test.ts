@@ -317,3 +317,10 @@ show ssd`).output.join("\n");
     false,
   );
 });
+
+Deno.test("show of a disk that is removed says so in its first line", () => {
+  const [live, removed] = ["", "ssd.remove()\n"].map((before) =>
+    runScript(`machine { ${MACHINES[0]} }\n${before}show ssd`).output.join("\n").split("\n")[0]
+  );
+  assertEquals([live, removed], ["nvme ssd at 0000:01:00.0", "nvme ssd at 0000:01:00.0, removed"]);
+});

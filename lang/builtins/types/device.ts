@@ -215,14 +215,20 @@ export const DEVICE: HandleType<DeviceBase> = {
     other === device.name || isHandle(other, DEVICE) && other.target === device,
 };
 
-/** A device as `name  value` lines, with the lines of its kind. */
+/**
+ * A device as `name  value` lines, with the lines of its kind.
+ * @param state What the head of the lines says of it; "live" says nothing.
+ */
 export function deviceLines(
   device: DeviceBase,
   more: readonly (readonly [string, string])[] = [],
+  state: string = device.dma.refusal === "device_gone" ? "removed" : "live",
 ): string[] {
   const { dma } = device;
   return [
-    `${device.kind} ${device.name} at ${device.function.address}`,
+    `${device.kind} ${device.name} at ${device.function.address}${
+      state === "live" ? "" : `, ${state}`
+    }`,
     ...pairLines([
       ["mask", `${dma.maskBits} bits, last address ${formatAddress(dma.lastAddress)}`],
       ["translation", translationText(dma)],

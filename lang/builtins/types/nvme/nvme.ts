@@ -146,6 +146,6 @@ export const NVME: HandleType<NvmeDevice> = {
       ["queues", formatCount(disk.queueCount, "queue")],
       ["formats", controller.sgl ? "PRP and SGL" : "PRP only"],
       ["MDTS", controller.mdtsBytes === 0 ? "none" : formatSize(controller.mdtsBytes)],
-    ]);
+    ], disk.driver.life.state);
   },
 };
