@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { DEFAULT_LIMITS } from "../values/limits.ts";
 import { failureOf, onlyOutcome, program, run } from "../testing/test_support.ts";
+import { loadText } from "../language.ts";
 import { runScript } from "../testing/run_script.ts";
 import { runTest } from "./run_program.ts";
 
@@ -200,4 +201,14 @@ Deno.test("a trace of more events than are kept is refused, not cut", () => {
   const { failure } = run(text, { limits }).report.outcomes[0]!;
   assertEquals(failure?.code, "E0805");
   assertEquals(run(text, { limits: { ...limits, events: 100 } }).report.outcomes[0]!.failure, null);
+});
+
+Deno.test("an assignment to a byte of a buffer is told how the CPU writes memory", () => {
+  const hints = (text: string) =>
+    loadText(`machine { }\nlet b = alloc_pages(1)\n${text}`).diagnostics.map(({ hint }) => hint);
+  assertStringIncludes(hints("b[0] = 5")[0]!, 'poke(b.phys + 3, bytes"02")');
+  assertStringIncludes(hints("b.bytes[3] = 2")[0]!, 'poke(b.phys + 3, bytes"02")');
+  assertEquals(hints("b.size = 3KiB"), ["only its functions and methods change it"]);
+  const late = runScript("machine { }\nfn set(x) { x[0] = 5 }\nset(alloc_pages(1))").problems;
+  assertStringIncludes(late.join("\n"), "`b.fill(0x02)`");
 });

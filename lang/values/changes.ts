@@ -12,6 +12,10 @@ import type { ExecutionContext } from "./execution_context.ts";
 import { ScriptError } from "./script_error.ts";
 import { Closure, ListValue, RecordValue, type Value } from "./value.ts";
 
+/** How a script changes the bytes of a buffer, which are memory. */
+export const BUFFER_CHANGES =
+  'the CPU writes memory: `poke(b.phys + 3, bytes"02")`, or all of it: `b.fill(0x02)`';
+
 /** The parts of the run that a change uses. */
 export type ChangingRun = Pick<ExecutionContext, "chargeMemory" | "requireChange" | "work">;
 

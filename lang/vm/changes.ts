@@ -1,6 +1,6 @@
 /** `place = value` for entries of records and items of lists, and `record with { … }`. */
 import { didYouMean, itHas } from "../diagnostics/suggest.ts";
-import { setEntry, setItem } from "../values/changes.ts";
+import { BUFFER_CHANGES, setEntry, setItem } from "../values/changes.ts";
 import { ENTRY_BYTES, RECORD_BYTES } from "../values/limits.ts";
 import { arithmetic, describeValue } from "../values/operators.ts";
 import type { ExecutionContext } from "../values/execution_context.ts";
@@ -104,7 +104,9 @@ function notChangeable(object: Value, what: "field" | "item"): ScriptError {
     const { message, hint } = object instanceof Handle
       ? {
         message: `Cannot change ${describeValue(object)}: it belongs to the machine`,
-        hint: "only its functions and methods change it",
+        hint: object.type.name === "buffer" && what === "item"
+          ? BUFFER_CHANGES
+          : "only its functions and methods change it",
       }
       : { message: "An entry of a record is named by a string", hint: null };
     return new ScriptError("E0931", message, hint);

@@ -40,6 +40,7 @@ import type { KnownKinds } from "./known_kinds.ts";
 import type { TypeMismatches } from "./type_mismatches.ts";
 import { joined, plainShape, recordShape, shapeOf, type StructuralType, UNKNOWN } from "./shape.ts";
 import type { Span } from "../../source.ts";
+import { BUFFER_CHANGES } from "../../values/changes.ts";
 import { mixHint } from "../../values/operators.ts";
 import { itHas } from "../../diagnostics/suggest.ts";
 import {
@@ -340,7 +341,9 @@ export class TypeInference {
         "E0308",
         place.span,
         `Cannot change ${typeText(object)}: it belongs to the machine`,
-        "only its functions and methods change it",
+        object === "@buffer" && place.kind === "Index"
+          ? BUFFER_CHANGES
+          : "only its functions and methods change it",
       );
       return;
     }
@@ -354,7 +357,9 @@ export class TypeInference {
           place.object,
           object,
           message,
-          "only lists and records can be changed",
+          object === "bytes"
+            ? 'bytes are a copy; the CPU writes memory by `poke(b.phys + 3, bytes"02")`'
+            : "only lists and records can be changed",
         );
       }
     } else if (operator === "+=") this.#sum(old, given, operatorSpan);
