@@ -115,7 +115,8 @@ Deno.test("the search has the words of users, too", async () => {
 
 Deno.test("a class of the checker's reports has its rule, where it is found and its line in a kernel's log", async () => {
   const rows = [
-    ["unmap_size", "- rule: dma.8.2.3, checked by the kernel; ", "different size", "error_count"],
+    ["unmap_kind", "- rule: dma.8.2.4, checked by the kernel; ", "wrong function", "error_count"],
+    ["unmap_size", "dma.8.2.3, checked by the kernel (not in dma_free_noncontiguous()); "],
     ["cpu_access_while_mapped", "- rule: dma.1.6, not checked by any kernel; ", "every mode"],
     ["link_overlap", "- found in: the two-step API"],
   ];
