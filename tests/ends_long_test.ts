@@ -47,11 +47,13 @@ async function untilAtWork(pid: number): Promise<void> {
   }
 }
 
-/** Processor time of a process, in milliseconds. */
+/** Processor time of a process, in milliseconds; 0 if it has ended. Deno itself may not read this file. */
 function processorMsOf(pid: number): number {
+  const { stdout } = new Deno.Command("cat", { args: [`/proc/${pid}/stat`], stderr: "null" })
+    .outputSync();
   // The system counts in hundredths of a second, in fields 14 and 15; the name in field 2 may have blanks.
-  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).split(") ").at(-1)!.split(" ");
-  return 10 * (Number(fields[11]) + Number(fields[12]));
+  const fields = new TextDecoder().decode(stdout).split(") ").at(-1)!.split(" ");
+  return 10 * (Number(fields[11] ?? 0) + Number(fields[12] ?? 0));
 }
 
 for (const words of LONG) {
