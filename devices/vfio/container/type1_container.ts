@@ -735,6 +735,10 @@ export class GroupFile {
   /** Open files of its devices. */
   openDevices = 0;
 
+  /**
+   * A group's file without a container.
+   * @param devices The devices of the group.
+   */
   constructor(devices: GroupDevices) {
     this.devices = devices;
   }
@@ -780,7 +784,10 @@ export class ContainerFile {
   /** The areas; null while no IOMMU is selected. */
   type1: Type1Container | null = null;
 
-  /** @param select Makes the areas when an IOMMU is selected; the devices of the groups are attached after it. */
+  /**
+   * A container's file without a group.
+   * @param select Makes the areas when an IOMMU is selected; the devices of the groups are attached after it.
+   */
   constructor(select: (first: GroupFile) => Type1Container) {
     this.#select = select;
   }
