@@ -202,6 +202,7 @@ export {
   type PageAllocation,
   PageAllocator,
   type PageHome,
+  type PageOwner,
   PhysicalMemory,
   type RegisterPort,
 } from "@dmalab/runtime";

@@ -4,6 +4,7 @@
  */
 import { EndingSignals } from "../interrupts.ts";
 import { JOB_WORKER } from "../places.ts";
+import { chosenCompiler } from "../system_clang.ts";
 import type { JobCount } from "./job_count.ts";
 import { WorkerStart } from "./worker_start.ts";
 
@@ -18,6 +19,8 @@ export interface WorkerJob<J> {
   readonly interrupts: SharedArrayBuffer;
   /** A flag that is set by the first thread that takes the job. */
   readonly claim: SharedArrayBuffer;
+  /** The compiler that the command line chose: `chooseCompiler()`. */
+  readonly compiler: string | null;
 }
 
 /** Posted by a worker for a job that this thread has taken. */
@@ -200,7 +203,7 @@ export function startJob(
 /** Gives a job to a worker. @returns The job's claim. */
 export function postJob(worker: Worker, job: AnyJob, interrupts: SharedArrayBuffer): Int32Array {
   const claim = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const orders: WorkerJob<AnyJob> = { job, interrupts, claim };
+  const orders: WorkerJob<AnyJob> = { job, interrupts, claim, compiler: chosenCompiler() };
   worker.postMessage(orders);
   return new Int32Array(claim);
 }

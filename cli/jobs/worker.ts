@@ -5,6 +5,7 @@ import { loadExtensions } from "../extensions.ts";
 import { SharedInterrupts } from "../interrupts.ts";
 import type { PlaceJob } from "./place_job.ts";
 import { keepCompiler } from "../compile_cache.ts";
+import { chooseCompiler } from "../system_clang.ts";
 import type { AnyJob, Skipped, WorkerJob } from "./run_plan.ts";
 
 /** Runners of the core, by the kind of their jobs. */
@@ -18,11 +19,12 @@ const CORE_RUNNERS: Readonly<Record<string, OpenJobRunner<never>>> = {
 export function receiveJobs(): void {
   keepCompiler();
   const opened = new Map<string, JobRunner<never>>();
-  const run = async ({ claim, interrupts, job }: WorkerJob<AnyJob>) => {
+  const run = async ({ claim, compiler, interrupts, job }: WorkerJob<AnyJob>) => {
     if (Atomics.compareExchange(new Int32Array(claim), 0, 0, 1) !== 0) {
       self.postMessage({ kind: "skipped" } satisfies Skipped);
       return;
     }
+    chooseCompiler(compiler);
     const watch = new SharedInterrupts(interrupts);
     let runner = opened.get(job.kind);
     if (runner === undefined) {

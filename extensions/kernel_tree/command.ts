@@ -108,13 +108,11 @@ export const TREE = command({
     const oracles = oraclesOf(named);
     if (typeof oracles === "string") return refuse(oracles, screen);
     const wanted = { count: cases ?? USUAL_CASES, seed: seed ?? USUAL_SEED };
-    const shared = { cases: wanted, jobs: jobCount(options.jobs), compiler: options.compiler };
-    return runCompare(folders, oracles, shared, screen);
+    return runCompare(folders, oracles, { cases: wanted, jobs: jobCount(options.jobs) }, screen);
   },
 });
 
 interface DriversOptions {
-  readonly compiler: string | null;
   readonly draw: number | null;
   readonly jobs: number | null;
   readonly out: string | null;
@@ -124,13 +122,13 @@ interface DriversOptions {
 
 async function reportDrivers(
   folder: string,
-  { compiler, draw, jobs, out, seed, shard: part }: DriversOptions,
+  { draw, jobs, out, seed, shard: part }: DriversOptions,
   screen: Screen,
 ): Promise<ExitCode> {
   const { readShard } = await import("@dmalab/cli/testing");
   const shard = readShard(part ?? "1/1");
   if (shard === null) return refuse(`--shard takes a part such as 2/4, not "${part}"`, screen);
   const { runTreeDrivers } = await import("./all_drivers/tree_drivers.ts");
-  const asked = { compiler, draw, shard, seed: seed ?? USUAL_SEED, jobs: jobCount(jobs) };
+  const asked = { draw, shard, seed: seed ?? USUAL_SEED, jobs: jobCount(jobs) };
   return await runTreeDrivers(folder, { ...asked, out: out! }, screen);
 }

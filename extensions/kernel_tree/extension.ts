@@ -1,6 +1,4 @@
 import type { Extension } from "@dmalab/cli/extend";
-import type { DriverReportJob } from "./all_drivers/driver_report_job.ts";
-import type { AheadJob } from "./review/run_ahead.ts";
 import type { OracleJob } from "./oracle_job.ts";
 
 /** The commands that compare files of a kernel tree with the model, and review changes of a tree. */
@@ -10,9 +8,10 @@ export const KERNEL_TREE: Extension = {
     review: async () => (await import("./review/command.ts")).REVIEW,
   },
   jobRunners: {
-    review: async (first: AheadJob) => (await import("./review/run_ahead.ts")).openAhead(first),
+    review: async () => (await import("./review/run_ahead.ts")).openAhead(),
     tree_oracle: async (first: OracleJob) => (await import("./oracle_job.ts")).openOracles(first),
-    tree_driver: async (first: DriverReportJob) =>
-      (await import("./all_drivers/driver_report_job.ts")).openDriverReports(first),
+    tree_driver: async () => ({
+      run: (await import("./all_drivers/driver_report_job.ts")).runDriverReport,
+    }),
   },
 };

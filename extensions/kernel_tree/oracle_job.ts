@@ -1,7 +1,7 @@
 /** The job that compares one part of a tree's mapping code. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { TreeBuild, TreeCompiler } from "@dmalab/c_drivers";
-import { chooseCompiler, HostTree } from "@dmalab/cli";
+import { HostTree } from "@dmalab/cli";
 import type { NumberedJob } from "@dmalab/cli/extend";
 import type { Compared } from "./oracle/compare.ts";
 import { type Cases, ORACLES } from "./oracles.ts";
@@ -13,8 +13,6 @@ export interface OracleJob extends NumberedJob {
   /** A tree to compare with the model; or two trees. */
   readonly folders: readonly [string] | readonly [string, string];
   readonly cases: Cases;
-  /** The value of `--compiler`. */
-  readonly compiler: string | null;
 }
 
 /** The result of a job, or why there is none. */
@@ -43,8 +41,7 @@ export function openTrees(folders: OracleJob["folders"]): OpenedTrees {
 }
 
 /** In a worker, opens the trees. Returns the runner of the jobs. */
-export function openOracles({ compiler, folders }: OracleJob) {
-  chooseCompiler(compiler);
+export function openOracles({ folders }: OracleJob) {
   const opened = openTrees(folders);
   return {
     run: async (job: OracleJob, send: (message: OracleMessage) => void) =>

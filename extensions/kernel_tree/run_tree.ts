@@ -85,15 +85,13 @@ export function oraclesOf(paths: readonly string[]): readonly Oracle[] | string 
 export interface CompareOptions {
   readonly cases: Cases;
   readonly jobs: JobCount;
-  /** The value of `--compiler`, for workers. */
-  readonly compiler: string | null;
 }
 
 /** @param folders One tree to compare with the model; or two trees, before and after a change. */
 export function runCompare(
   folders: OracleJob["folders"],
   oracles: readonly Oracle[],
-  { jobs, ...shared }: CompareOptions,
+  { cases, jobs }: CompareOptions,
   screen: Screen,
 ): Promise<ExitCode> {
   return withTrees(folders, screen, async (opened) => {
@@ -110,13 +108,13 @@ export function runCompare(
         return;
       }
       compared++;
-      if (!printCompared(end.compared, oracle, names, shared.cases, screen)) code = FAILED;
+      if (!printCompared(end.compared, oracle, names, cases, screen)) code = FAILED;
     };
     const plan = new OrderedPlan<OracleJob, OracleMessage>({
       count: oracles.length,
       job: (number) => {
         const path = oracles[number]!.paths[0]!;
-        return { kind: "tree_oracle", number, path, folders, ...shared };
+        return { kind: "tree_oracle", number, path, folders, cases };
       },
       onNext: (end, number) => show(end, oracles[number]!),
       mayGoOn: () => true,

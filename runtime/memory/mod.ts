@@ -28,6 +28,7 @@ export {
   type PageAllocation,
   PageAllocator,
   type PageHome,
+  type PageOwner,
 } from "./page_allocator.ts";
 export { fillSeries, MemoryPage, PhysicalMemory, sameBytes } from "./physical_memory.ts";
 export {

@@ -53,9 +53,12 @@ export interface PageAllocation {
   readonly firstPhys?: number;
   /** Last address of the pages, such as a device's mask. */
   readonly lastPhys?: number;
-  /** User of the pages, which decides where the search starts. Default `script`; `driver`: devices, too. */
-  readonly owner?: "script" | "driver";
+  /** User of the pages, which decides where the search starts. Default `script`. */
+  readonly owner?: PageOwner;
 }
+
+/** User of pages; `driver` stands also for devices and for the machine. */
+export type PageOwner = "script" | "driver";
 
 /** The allocator that pages came from, and are freed to. */
 export interface PageHome {
@@ -307,7 +310,7 @@ export class PageAllocator implements PageHome {
   }
 
   /** The user of the page that contains an address; null if the page is free. */
-  ownerOf(phys: number): "script" | "driver" | null {
+  ownerOf(phys: number): PageOwner | null {
     if (!this.inUse(phys)) return null;
     return this.#ofDrivers.taken(Math.floor(phys / this.pageSizeBytes)) ? "driver" : "script";
   }
@@ -342,7 +345,7 @@ export class PageAllocator implements PageHome {
    * @returns False, with nothing allocated, when a page is in use or there is no memory.
    * @internal
    */
-  claim(phys: PhysAddr, sizeBytes: Bytes, owner: "script" | "driver" = "script"): boolean {
+  claim(phys: PhysAddr, sizeBytes: Bytes, owner: PageOwner = "script"): boolean {
     const start = Math.floor(phys / this.pageSizeBytes);
     const end = Math.ceil((phys + sizeBytes) / this.pageSizeBytes);
     invariant(start < end, "No memory is claimed");

@@ -500,14 +500,14 @@ export class VfioContainer {
     this.isOpen = false;
     this.process.openFiles.delete(this);
     const areas = this.areaCount;
-    const device_files = this.#groups.reduce((sum, { file }) => sum + file.openDevices, 0);
+    const deviceFiles = this.#groups.reduce((sum, { file }) => sum + file.openDevices, 0);
     this.#leave(() => {
       for (const { file } of this.#groups) this.#file.remove(file);
     });
     invariant(this.process.lockedPages >= 0, "A container gives back pages that do not count");
     invariant(!this.isSelected, "A container without groups has areas");
     budget.release(AREA_BYTES * areas);
-    this.#emitState("closed", areas, PROCESS_ENDS, { device_files });
+    this.#emitState("closed", areas, PROCESS_ENDS, { device_files: deviceFiles });
     this.lastSeq = events.seq;
   }
 

@@ -1,7 +1,7 @@
 /** The job that makes the first report of one driver of a tree. */
 import { TreeError } from "@dmalab/runtime/kernels";
 import { NO_REPORT, reportOfMany } from "@dmalab/c_drivers";
-import { chooseCompiler, MemoryScreen } from "@dmalab/cli";
+import { MemoryScreen } from "@dmalab/cli";
 import { join, type NumberedJob } from "@dmalab/cli/extend";
 import type { DriverRow } from "./driver_row.ts";
 
@@ -14,19 +14,11 @@ export interface DriverReportJob extends NumberedJob {
   readonly release: string;
   /** Folder for the reports. */
   readonly out: string;
-  /** The value of `--compiler`. */
-  readonly compiler: string | null;
 }
 
 export interface DriverReportMessage {
   readonly kind: "end";
   readonly row: DriverRow;
-}
-
-/** In a worker, chooses the compiler of the command line. Returns the runner of the jobs. */
-export function openDriverReports({ compiler }: DriverReportJob) {
-  chooseCompiler(compiler);
-  return { run: runDriverReport };
 }
 
 /** Makes the report of one driver. Its files lie in a folder of its own. */

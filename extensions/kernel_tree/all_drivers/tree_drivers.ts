@@ -39,8 +39,6 @@ export interface DriversWanted {
   /** The part of the drawn drivers that this run makes. */
   readonly shard: Shard;
   readonly jobs: JobCount;
-  /** The value of `--compiler`, for workers. */
-  readonly compiler: string | null;
 }
 
 /** Makes the reports that are not there yet, and prints the table. */
@@ -78,7 +76,7 @@ export async function runTreeDrivers(
   }
 }
 
-interface ReportsWanted extends Pick<DriversWanted, "out" | "shard" | "jobs" | "compiler"> {
+interface ReportsWanted extends Pick<DriversWanted, "out" | "shard" | "jobs"> {
   readonly root: string;
   readonly release: string;
 }
@@ -86,7 +84,7 @@ interface ReportsWanted extends Pick<DriversWanted, "out" | "shard" | "jobs" | "
 /** The rows of the wanted drivers, which are printed in their order. */
 async function rowsOf(
   wanted: readonly string[],
-  { compiler, jobs, out, release, root, shard }: ReportsWanted,
+  { jobs, out, release, root, shard }: ReportsWanted,
   screen: Screen,
 ): Promise<readonly DriverRow[]> {
   const known = new DriverRows(out, release, shard);
@@ -109,7 +107,7 @@ async function rowsOf(
     count: missing.length,
     job: (number) => {
       const path = missing[number]!;
-      return { kind: "tree_driver", number, path, root, release, out, compiler };
+      return { kind: "tree_driver", number, path, root, release, out };
     },
     onEnd: ({ row }) => {
       ended++;

@@ -57,7 +57,6 @@ export const REVIEW = command({
       allowsUnreached: options["allow-unreached"],
       page: options.html,
       jobs: jobCount(options.jobs),
-      compiler: options.compiler,
       ...match,
     };
     return await runReview(words, request, screen);

@@ -75,8 +75,6 @@ export interface ReviewOptions {
   readonly oracles: readonly Oracle[];
   readonly matches: readonly NameMatch[];
   readonly jobs: JobCount;
-  /** The value of `--compiler`, for workers. */
-  readonly compiler: string | null;
   readonly onProgress: (text: string) => void;
 }
 
@@ -176,10 +174,10 @@ export class Review {
    * thread reads them when their turn comes.
    */
   async #runAhead(scenarios: readonly string[], change: Change): Promise<void> {
-    const { compiler, jobs, matches } = this.options;
+    const { jobs, matches } = this.options;
     let hasRun = false;
     let reachedLimit = false;
-    const shared = { matches, compiler, change: changeInWords(change), step: ++this.#steps };
+    const shared = { matches, change: changeInWords(change), step: ++this.#steps };
     const plan = new OrderedPlan<AheadJob, AheadMessage>({
       count: scenarios.length,
       job: (number) => ({ kind: "review", number, path: scenarios[number]!, ...shared }),

@@ -1,6 +1,6 @@
 /** The job that runs the tests of a scenario before a review compares them. Its result is in the cache. */
 import type { NameMatch } from "@dmalab/lang/run";
-import { chooseCompiler, HostTree } from "@dmalab/cli";
+import { HostTree } from "@dmalab/cli";
 import type { NumberedJob } from "@dmalab/cli/extend";
 import { openTree, type Tree } from "../diff_scenario.ts";
 import type { ChangedFile } from "./changed_lines.ts";
@@ -31,8 +31,6 @@ export interface AheadJob extends NumberedJob {
   readonly step: number;
   readonly change: ChangeWords;
   readonly matches: readonly NameMatch[];
-  /** The value of `--compiler`. */
-  readonly compiler: string | null;
 }
 
 export interface AheadMessage {
@@ -54,8 +52,7 @@ function treeOf({ patched, root }: TreeWords): Tree {
 }
 
 /** In a worker, returns the runner of the jobs. The trees of a change are opened once. */
-export function openAhead({ compiler }: AheadJob) {
-  chooseCompiler(compiler);
+export function openAhead() {
   const runs = new TreeRuns(() => {});
   let opened: { readonly step: number; readonly change: Change } | null = null;
   return {

@@ -23,8 +23,6 @@ export interface ReviewRequest {
   readonly matches: readonly NameMatch[];
   readonly allowsUnreached: boolean;
   readonly jobs: JobCount;
-  /** The value of `--compiler`, for workers. */
-  readonly compiler: string | null;
   /** Path of the review as an HTML file; null for none. */
   readonly page: string | null;
 }
@@ -32,7 +30,7 @@ export interface ReviewRequest {
 /** @param words A tree and a change: another tree, a range of commits, or mailboxes. */
 export async function runReview(
   words: readonly string[],
-  { allowsUnreached, compiler, jobs, matches, page, scenarios: names }: ReviewRequest,
+  { allowsUnreached, jobs, matches, page, scenarios: names }: ReviewRequest,
   screen: Screen,
 ): Promise<ExitCode> {
   const problem = noDrivers();
@@ -47,7 +45,6 @@ export async function runReview(
     areNamed: scenarios.length > 0,
     matches,
     jobs,
-    compiler,
     onProgress: printProgress(),
   });
   try {

@@ -13,8 +13,7 @@ import { runReview } from "../review/run_review.ts";
 import { EndlessLoop, type LinkedTree, TreeModule, TreeStopped } from "../tree_module.ts";
 import { jobCount } from "@dmalab/cli/extend";
 
-/** One thread, and the usual compiler. */
-const ALONE = { jobs: jobCount(1), compiler: null };
+const ALONE = { jobs: jobCount(1) };
 
 const MINI = "extensions/kernel_tree/tests/tree/mini";
 const LOOP = "drivers/toy/loop.c";

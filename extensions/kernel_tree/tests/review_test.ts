@@ -16,13 +16,14 @@ import {
 } from "../review/differences.ts";
 import type { KeptOutcome } from "../review/kept_runs.ts";
 import { exitCodeOf, reviewText, verdictOf } from "../review/print_review.ts";
+import { changeOf } from "../review/reached_change.ts";
 import { Review, type ReviewedStep } from "../review/review.ts";
+import { changeInWords, openAhead } from "../review/run_ahead.ts";
 import { runReview } from "../review/run_review.ts";
 import { readSteps } from "../review/series.ts";
 import { jobCount, startWorkersAlways } from "@dmalab/cli/extend";
 
-/** One thread, and the usual compiler. */
-const ALONE = { jobs: jobCount(1), compiler: null };
+const ALONE = { jobs: jobCount(1) };
 
 const MINI = "extensions/kernel_tree/tests/tree/mini";
 const TOY = "drivers/toy/toy.c";
@@ -97,7 +98,6 @@ async function review(
     allowsUnreached,
     page,
     jobs: jobCount(jobs),
-    compiler: null,
   };
   const code = await runReview(words, request, screen);
   return { code, output: screen.output, errors: screen.errors };
@@ -120,6 +120,33 @@ Deno.test("a review in workers prints what one thread prints", async () => {
   } finally {
     startWorkersAlways(false);
   }
+});
+
+Deno.test("a review runs nothing again that a job has run ahead", async () => {
+  using folder = await makeSeries();
+  const name = `ahead, of ${folder.path}`;
+  const scenario = folder.write("ahead.dma", SCENARIO.replace("it starts and stops", name));
+  const [step] = await readSteps([MINI, folder.mailbox], folder.at("work"));
+  const ran: string[] = [];
+  const onProgress = (text: string) => void (text.startsWith("running ") && ran.push(text));
+  const isC = ({ path }: { readonly path: string }) => path.endsWith(".c");
+  const change = changeInWords(changeOf(step!, step!.files.filter(isC)));
+  const job = { kind: "review", number: 0, path: scenario, step: 1, change, matches: [] } as const;
+  // What a worker gets is a copy.
+  await openAhead().run(structuredClone(job), () => {});
+  const ahead = new Review({
+    scenarios: [scenario],
+    oracles: [],
+    matches: [],
+    ...ALONE,
+    onProgress,
+  });
+  const reviewed = await ahead.step(step!);
+  assertEquals([ran, reviewed.scenarios.map(({ path }) => path)], [[], [scenario]]);
+  // Another name is another scenario, which nobody has run.
+  Deno.writeTextFileSync(scenario, SCENARIO.replace("it starts and stops", `not ${name}`));
+  await new Review({ ...ahead.options }).step(step!);
+  assertEquals(ran.length, 2);
 });
 
 Deno.test("each patch has its verdict, from a mailbox, a range and two trees", async () => {

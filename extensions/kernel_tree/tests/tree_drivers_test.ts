@@ -132,15 +132,8 @@ Deno.test("the table of a tree does not depend on the number of jobs", async () 
   using place = fourDrivers();
   const run = async (jobs: number) => {
     const out = place.at(`out${jobs}`);
-    const ran = await dmalab(
-      "tree",
-      "drivers",
-      place.at("tree"),
-      "--out",
-      out,
-      "--jobs",
-      `${jobs}`,
-    );
+    const words = ["tree", "drivers", place.at("tree"), "--out", out, "--jobs", `${jobs}`];
+    const ran = await dmalab(...words);
     assertEquals(ran.code, 0, ran.errors);
     const reports = filesBelow(out).filter(([path]) => path.endsWith("report.txt")).toSorted();
     const rows = Deno.readTextFileSync(join(out, "drivers.jsonl")).trim().split("\n").toSorted();

@@ -1,7 +1,7 @@
 /** `dmalab kernel list`: the kernels in the machine's package lists that `dmalab kernel` can boot. */
 import { refuse, type Screen } from "@dmalab/cli/extend";
 import { type ExitCode, HELD } from "@dmalab/cli/exit_code";
-import { formatCount, pad } from "@dmalab/lang/text";
+import { formatCount, tableLines } from "@dmalab/lang/text";
 import { KERNEL_NAMES } from "@dmalab/runtime/kernels";
 import { nearestRelease } from "../compare/model_release.ts";
 import { runProgram } from "../programs.ts";
@@ -49,13 +49,10 @@ async function aptCache(
     : { problem: `"apt-cache" ends with ${code}: ${stderr.trim().split("\n")[0]}` };
 }
 
-/** What a kernel is compared with. */
+/** The modelled release that a kernel is compared with. */
 function comparison({ release }: ListedKernel): string {
-  const nearest = nearestRelease(release)!;
-  if (isModelled(release)) return "modelled";
-  return nearest.isSameSeries
-    ? `compared with ${nearest.profile}`
-    : `compared with ${nearest.profile}, of another series`;
+  const { isSameSeries, profile } = nearestRelease(release)!;
+  return isSameSeries ? profile : `${profile}, another series`;
 }
 
 function isModelled(release: string): boolean {
@@ -86,12 +83,11 @@ export function listText({ kernels, withoutModules }: ListedKernels): string {
     comparison(kernel),
     kernel.packages.join(" "),
   ]);
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)));
   const [image, ...modules] = newestFirst[0]!.packages;
   const files = [`--kernel ${image}_*.deb`, ...modules.map((name) => `--modules ${name}_*.deb`)];
   const gone = withoutModules.map(({ name }) => name).toSorted();
   return [
-    ...rows.map((row) => row.map((cell, at) => pad(cell, widths[at]!)).join("  ").trimEnd()),
+    ...tableLines(["release", "for", "compared with", "packages"], rows, [], Infinity),
     "",
     ...gone.length === 0 ? [] : [
       `${formatCount(gone.length, "image")} without modules in the lists, which cannot be used: ${

@@ -39,10 +39,12 @@ Deno.test("kernels have their configuration and packages, the oldest first", () 
 Deno.test("the list says what each kernel is compared with, and how to get the newest", () => {
   assertEquals(
     listText(kernelsIn(LISTED)),
-    `7.3.4     amd64     modelled                                   linux-binary-7.3.4+deb13-amd64 linux-modules-7.3.4+deb13-amd64
-6.16.12   amd64     compared with 6.12.117, of another series  linux-image-6.16.12+deb13-amd64
-6.12.117  arm64     modelled                                   linux-image-6.12.117+deb13-arm64
-6.12.113  amd64 rt  compared with 6.12.117                     linux-image-6.12.113+deb13-rt-amd64-unsigned
+    `release   for       compared with             packages
+────────  ────────  ────────────────────────  ──────────────────────────────────────────────────────────────
+7.3.4     amd64     7.3.4                     linux-binary-7.3.4+deb13-amd64 linux-modules-7.3.4+deb13-amd64
+6.16.12   amd64     6.12.117, another series  linux-image-6.16.12+deb13-amd64
+6.12.117  arm64     6.12.117                  linux-image-6.12.117+deb13-arm64
+6.12.113  amd64 rt  6.12.117                  linux-image-6.12.113+deb13-rt-amd64-unsigned
 
 1 image without modules in the lists, which cannot be used: linux-binary-7.0.13+deb13-amd64
 

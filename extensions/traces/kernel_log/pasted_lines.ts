@@ -75,7 +75,7 @@ const ENDS = /[).!\]]$/;
 /** `driver: text`. */
 const NAMED = /^[a-z][\w./@-]*: /;
 /** `e1000e 0000:00:19.0: text`: a complete message, so the line above does not continue into it. */
-const OF_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
+const DRIVER_AND_DEVICE = /^[a-z][\w.-]* (?=[\w.:-]*\d)[\w.:-]*\w: /i;
 /** `DMA-API: text`, `DMAR: text`. */
 const OF_SUBSYSTEM = /^[A-Z]{2}[\w-]*: /;
 const SENTENCE = /^(?:[A-Z][a-z']+|I)(?:[ ,]|$)/;
@@ -269,7 +269,7 @@ export class PastedLines {
     const isFresh = SENTENCE.test(piece.content) || NAMED.test(piece.content) && !isOpenText(last);
     if (isOfDevice(piece.content) && !isOpenText(last)) return false;
     if (own === 0 && (hadNoRoom || !isFresh)) return true;
-    if (own > 0 && OF_DEVICE.test(piece.content)) return false;
+    if (own > 0 && DRIVER_AND_DEVICE.test(piece.content)) return false;
     const known = this.#join(this.#pending).score;
     const together = this.#join([...this.#pending, piece]).score;
     // If the line alone is a message, it is joined to the line above only under two conditions: the
@@ -336,9 +336,9 @@ export class PastedLines {
       const own = this.#score(pieces[next]!.content);
       // A complete message begins here, so the lines are not joined.
       const { content } = pieces[next]!;
-      const isOfDevice = OF_DEVICE.test(content);
-      if (own > 0 && (most > 0 || isOfDevice)) break;
-      if (most > 0 && (isOfDevice || OF_SUBSYSTEM.test(content))) break;
+      const hasDevice = DRIVER_AND_DEVICE.test(content);
+      if (own > 0 && (most > 0 || hasDevice)) break;
+      if (most > 0 && (hasDevice || OF_SUBSYSTEM.test(content))) break;
       single = Math.max(single, own);
       const { score } = this.#join(pieces.slice(from, next + 1));
       // General words about DMA in the next line, after its own name, make no message of the two.

@@ -276,12 +276,13 @@ export const PLANTED_CHANGES: readonly PlantedChange[] = [
   change(
     "a mapping is undone in halves",
     DOMAIN,
-    "const unmapped = this.table.unmap(iova, sizeBytes);",
+    "const unmapped = this.#clearLeaves(iova, sizeBytes);\n    const syncedBytes",
     `const half = sizeBytes > 8192 ? this.roundUp(sizeBytes / 2) : 0;
     if (half > 0) this.unmap(iova, half, flushNow, caller);
     iova += half;
     sizeBytes -= half;
-    const unmapped = this.table.unmap(iova, sizeBytes);`,
+    const unmapped = this.#clearLeaves(iova, sizeBytes);
+    const syncedBytes`,
   ),
   change(
     "virtio-iommu: a map is one request, whatever its pages",
