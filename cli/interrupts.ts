@@ -55,7 +55,7 @@ export class SharedInterrupts implements HostWatch {
   }
 }
 
-/** The watch of work that a signal ends at once, with the process: what is done is kept already. */
+/** For work that a signal ends at once, together with the process. Finished results are already on the disk. */
 export class EndingSignals extends SharedInterrupts {
   /** Called once at a check, for work that has to begin although a run does not return to the event loop. */
   meanwhile: (() => void) | null = null;
@@ -75,7 +75,7 @@ export class EndingSignals extends SharedInterrupts {
   listenAside(): void {}
 }
 
-/** The watch of work that ends in good order when a signal comes. */
+/** For work that a signal interrupts, so that it can finish in good order. */
 export class SignalWatch extends EndingSignals {
   readonly #raise = () => void Atomics.store(this.flag, 0, 1);
   /**

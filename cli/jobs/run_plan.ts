@@ -76,7 +76,7 @@ export async function runPlan<J extends AnyJob, M extends { readonly kind: strin
 /** How often this thread looks whether workers pay, while it waits for a compiler. */
 const CHECK_MS = 250;
 
-/** Runs a plan whose results are kept when they are there: a signal ends the process at once. */
+/** Runs a plan that writes each result when it arrives. Therefore a signal may end the process at once. */
 export async function runEndedBySignals<J extends AnyJob, M extends { readonly kind: string }>(
   plan: Plan<J, M>,
   crew: Omit<Crew<J, M>, "interrupts">,

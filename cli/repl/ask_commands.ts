@@ -349,7 +349,7 @@ function listMappings(repl: CommandContext): void {
 
 /**
  * Prints a table without its empty columns. If it is wider than the screen, the last cell of each
- * row is on a line of its own, and lines that are still wider are folded.
+ * row is on a separate line, and lines that are still wider are folded.
  */
 function printTable(
   repl: CommandContext,

@@ -15,7 +15,7 @@ export interface OracleJob extends NumberedJob {
   readonly cases: Cases;
 }
 
-/** The result of a job, or why there is none. */
+/** The result of a job, or the reason why the comparison did not run. */
 export type OracleEnd =
   | { readonly compared: Compared<unknown> }
   /** A file or function that a tree does not have. */

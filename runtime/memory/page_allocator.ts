@@ -57,7 +57,7 @@ export interface PageAllocation {
   readonly owner?: PageOwner;
 }
 
-/** User of pages; `driver` stands also for devices and for the machine. */
+/** The user of pages. `driver` includes devices and the machine itself. */
 export type PageOwner = "script" | "driver";
 
 /** The allocator that pages came from, and are freed to. */

@@ -174,7 +174,7 @@ const BYTE_BITS = 8;
 const MAX_BITMAP_BYTES = 2 ** 28;
 
 /**
- * A container whose IOMMU is selected: it answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA`,
+ * A container after VFIO_SET_IOMMU. It answers `VFIO_IOMMU_MAP_DMA`, `VFIO_IOMMU_UNMAP_DMA`,
  * `VFIO_IOMMU_DIRTY_PAGES` and `VFIO_IOMMU_GET_INFO` as captured kernels do.
  *
  * Up to 6.17.13 a kernel does not find an area that ends at the last byte of 64 bits in later calls.
@@ -245,8 +245,8 @@ export class Type1Container {
   }
 
   /**
-   * Maps two pages at 0 and unmaps them one by one, when the first group is attached: so releases up to 6.12
-   * see how the IOMMU unmaps a part of what was mapped (7.28).
+   * Maps two pages at 0 and unmaps them one by one, when the first group is attached. Releases up to 6.12
+   * find out in this way how the IOMMU unmaps a part of a mapping (7.28).
    */
   testTable(): void {
     const table = this.#table;
@@ -432,8 +432,8 @@ export class Type1Container {
 
   /**
    * Pins the first of some pages that are alike.
-   * @param room Pages up to the first that is over the limit. Pages are faulted in before they are
-   *   counted, so that more are asked for.
+   * @param room Pages up to the first that is over the limit. The call asks for more
+   *   pages, because pages are faulted in before they are counted.
    */
   #pinSome(virtPage: number, pages: number, room: number, access: PinAccess): PinnedRun {
     const asked = Math.min(pages, Math.max(room, FAULTED_PAGES));

@@ -77,12 +77,12 @@ export interface DirtyRange {
   readonly pages: number;
 }
 
-/** A range whose dirty pages are asked for, and the bitmap for them. */
+/** The range of a request for dirty pages, and its bitmap. */
 export interface BitmapRange {
   readonly iova: DmaAddr;
   readonly sizeBytes: Bytes;
   readonly bitmapBytes: Bytes;
-  /** Bytes that a bit stands for. */
+  /** Bytes for each bit of the bitmap. */
   readonly pageSizeBytes: Bytes;
 }
 
@@ -173,7 +173,7 @@ export class VfioContainer {
       dmaEntryLimit: this.dmaEntryLimit,
       validRanges: this.ranges.map(({ end, start }) => ({ start: wide(start), end: wide(end) })),
       table: domainTable(domain, dev.coherent),
-      // Where a host has the mappings, none is unmapped in parts; what the test does there is not captured.
+      // A virtio-iommu unmaps no mapping in parts. No capture shows the test there.
       ...domain.hostMappings === null ? { testMemory: this.#testMemory } : {},
     });
   }
@@ -396,7 +396,7 @@ export class VfioContainer {
   /**
    * `VFIO_IOMMU_UNMAP_DMA`. With the flag `GET_DIRTY_BITMAP` the pages are in `dirtyRanges` afterwards.
    * @param bitmapBytes Bytes of the bitmap.
-   * @param pageSizeBytes Bytes that a bit stands for.
+   * @param pageSizeBytes Bytes for each bit of the bitmap.
    * @returns Bytes that were unmapped, or a negative errno.
    */
   unmapDma(

@@ -21,7 +21,7 @@ export interface DriverReportMessage {
   readonly row: DriverRow;
 }
 
-/** Makes the report of one driver. Its files lie in a folder of its own. */
+/** Makes the report of one driver, in a separate folder. */
 export async function runDriverReport(
   { out, path, release, root }: DriverReportJob,
   send: (message: DriverReportMessage) => void,
@@ -42,10 +42,7 @@ export async function runDriverReport(
   }
 }
 
-/**
- * The folder of a driver's report, inside the folder of all reports. It has not the source's ending, which only files
- * have.
- */
+/** The name of the folder for a driver's report: the source's path without `.c`. */
 export function reportFolder(path: string): string {
   return path.replace(/\.c$/, "").replaceAll("/", "__");
 }

@@ -76,7 +76,7 @@ export function parsedRow(line: string): DriverRow | null {
   }
 }
 
-/** A driver's line: how far it comes, and what it needs to get further. */
+/** A driver's line: how far it comes, and what stops it. */
 export function rowText(row: DriverRow): string {
   const need = needOf(row);
   return `${row.path} | ${reachedBy(row)}${need === null ? "" : ` | ${need}`}`;
@@ -90,7 +90,7 @@ export function reachedBy(row: DriverRow): string {
   return row.compiles ? "compiles" : "-";
 }
 
-/** What a driver needs to get further; null if it needs nothing. */
+/** What stops a driver; null if nothing does. */
 export function needOf(row: DriverRow): string | null {
   return row.problem ?? row.missing[0] ?? row.failure;
 }

@@ -1,4 +1,4 @@
-/** The job that runs the tests of a scenario before a review compares them. Its result is in the cache. */
+/** The job that runs a scenario's tests before a review compares them. It puts the runs into the cache. */
 import type { NameMatch } from "@dmalab/lang/run";
 import { HostTree } from "@dmalab/cli";
 import type { NumberedJob } from "@dmalab/cli/extend";

@@ -12,7 +12,7 @@ export interface ListedKernel {
   readonly packages: readonly string[];
 }
 
-/** An image whose modules are not in the lists. */
+/** An image for which the lists have no modules. */
 export type ImageWithoutModules = Pick<ListedKernel, "release" | "architecture" | "flavour"> & {
   readonly name: string;
 };

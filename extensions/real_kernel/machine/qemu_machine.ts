@@ -252,7 +252,7 @@ class QemuBuilder {
     private readonly isShared: boolean = false,
   ) {}
 
-  /** A root bus whose devices the IOMMU does not translate: a machine without an IOMMU is there. */
+  /** A root bus that bypasses the IOMMU, for the disk of a machine without an IOMMU. */
   untranslatedBus(): string {
     if (!this.#hasUntranslatedBus) {
       const bus = `bus_nr=${UNTRANSLATED_BUS},bus=pcie.0,bypass_iommu=on`;

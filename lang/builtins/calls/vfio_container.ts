@@ -67,7 +67,10 @@ const BITMAP = [
       "Bytes of the bitmap. Default: as many as the range needs, in words of 8 bytes.",
     ),
   ),
-  named(param.size("bitmap_page", "Bytes that a bit stands for. Default 4KiB."), PAGE_SIZE_BYTES),
+  named(
+    param.size("bitmap_page", "Bytes for each bit of the bitmap. Default 4KiB."),
+    PAGE_SIZE_BYTES,
+  ),
 ] as const;
 
 /** Flags as bits: one word, a list of words, or the number itself. */
